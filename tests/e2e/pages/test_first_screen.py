@@ -275,6 +275,8 @@ def test_an_older_registration_that_differs_is_drawn_with_its_boxes_beside_the_p
         assert shown == pytest.approx(own, rel=0.02)
     assert shapes[0][0] < 0.95 * shapes[1][0], "one is cut off"
     assert bottom_of(plainly, ".drawn > img") <= FIRST_SCREEN
+    heights = plainly.locator(".drawn > img").evaluate_all("all => all.map((each) => each.height)")
+    assert max(heights) <= 340, "no taller than beside scripts"
     expect(plainly.get_by_role("link", name="Two dogs at a window")).to_have_attribute("href", re.compile("^/a/"))
 
 

@@ -1,6 +1,7 @@
 """A report on paper: one page, with boxes, address, time and checkpoint."""
 
 import re
+from datetime import datetime
 
 import pytest
 from countermark import RegisteredAsset
@@ -31,7 +32,9 @@ def test_a_report_is_printed_on_one_page_with_all_that_it_takes_to_check_it(
     page.emulate_media(media="print")
     shown = page.locator("main").inner_text()
     assert address in shown
-    assert re.search(r"\d{1,2}:\d\d:\d\d UTC", shown)
+    report = page.evaluate("id => fetch(`/v1/verifications/${id}`).then((answer) => answer.json())", address[-32:])
+    checked = datetime.fromisoformat(report["created_at"])
+    assert re.search(rf"\b{checked:%H:%M:%S} UTC", shown), "when it was checked"
     assert re.search(r"^\S+/log\S*\n\d+\n\S{44}$|^\S+\n\d+\n[A-Za-z0-9+/]{43}=$", shown, re.MULTILINE), "the checkpoint"
     expect(page.locator("#ask")).to_be_hidden()
     expect(page.locator(".slider")).to_be_hidden()
