@@ -22,7 +22,7 @@ from pillow_heif import HeifImageFile
 
 from provenance import limits
 from provenance.errors import MediaError, MediaTooCostly, MediaTooLarge, UndecodableMedia, UnsupportedMedia
-from provenance.media.pieces import Pieces, gif_table, in_pieces, tiff_directories
+from provenance.media.pieces import TEXTS, Pieces, gif_table, in_pieces, tiff_directories
 
 _DECODERS: dict[str, type[ImageFile]] = {
     "image/jpeg": JpegImageFile,
@@ -51,7 +51,6 @@ _REDUCED = 1  # NewSubfileType: a version of another picture in the file, at a r
 _SENSOR_SAMPLES = frozenset((32803, 34892))  # a colour filter array, and linear raw
 
 _PLACES = frozenset((273, 324))  # of strips, of tiles
-_TEXTS = frozenset((1, 2, 6, 7))  # types of one byte a value: BYTE, ASCII, SBYTE, UNDEFINED
 
 _WIDE_SAMPLES = frozenset(("I", "F"))  # 32-bit samples have no agreed white point
 
@@ -212,7 +211,7 @@ def _check_numbers(data: bytes) -> None:
     """Refuse numbers that a decoder would make a list of before it has looked at the picture."""
     for tag, kind, count, _ in _first_entries(data):
         most = limits.MAX_STRIPS if tag in _PLACES else limits.MAX_READS
-        if count > most and kind not in _TEXTS:
+        if count > most and kind not in TEXTS:
             raise in_pieces(most)
 
 

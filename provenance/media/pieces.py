@@ -8,7 +8,7 @@ blocks of a GIF (GIF89a, section 15), tags of a TIFF, boxes of an AVIF or HEIC (
 import struct
 from collections.abc import Callable, Iterator
 from io import BytesIO
-from itertools import islice
+from itertools import islice, repeat
 
 from provenance import limits
 from provenance.errors import UndecodableMedia
@@ -20,7 +20,9 @@ _HEADERS = {  # bytes before the boxes that a box consists of; those of `iinf` d
     b"iinf": 6,
 }
 
-_BELOW = frozenset((330, 34665, 34853, 40965))  # tags that name a directory: further pictures, EXIF, GPS and its kin
+_PICTURES, _EXIF = 330, frozenset((34665, 34853, 40965))  # tags that name directories: further pictures; EXIF, GPS, …
+TEXTS = frozenset((1, 2, 6, 7))
+"""Types of a TIFF's tags with one byte a value: BYTE, ASCII, SBYTE, UNDEFINED."""
 
 
 class Pieces(BytesIO):
@@ -103,21 +105,27 @@ def tiff_directories(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _tiff_tags(data: bytes) -> Iterator[int]:
-    """Yield each tag of each directory, and of those below them. Raises UndecodableMedia: too many in one."""
+    """Yield each tag of each directory, and of those below them, and of EXIF each number, of which objects are made.
+
+    Raises UndecodableMedia: too many tags in one directory.
+    """
     order = "<" if data[:2] == b"II" else ">"
-    waiting = [start for start, _ in tiff_directories(data)]
+    waiting = [(start, False) for start, _ in tiff_directories(data)]
     seen = set(waiting)
     while waiting:
-        start = waiting.pop()
+        start, is_exif = waiting.pop()
         (entries,) = struct.unpack_from(order + "H", data, start)
         if entries > limits.MAX_TAGS:
             raise UndecodableMedia(f"this image/tiff has more than {limits.MAX_TAGS:,} tags in one directory")
         for at in range(start + 2, min(start + 2 + 12 * entries, len(data) - 11), 12):
-            tag, _, count, place = struct.unpack_from(order + "HHII", data, at)
-            yield tag
-            for below in _directories_below(data, order, count, place) if tag in _BELOW else ():
-                yield below
-                if below not in seen and 8 <= below <= len(data) - 2:
+            tag, kind, count, place = struct.unpack_from(order + "HHII", data, at)
+            yield from repeat(tag, max(1, count) if is_exif and kind not in TEXTS else 1)
+            if tag != _PICTURES and tag not in _EXIF:
+                continue
+            for start_below in _directories_below(data, order, count, place):
+                yield tag
+                below = start_below, is_exif or tag in _EXIF
+                if below not in seen and 8 <= start_below <= len(data) - 2:
                     seen.add(below)
                     waiting.append(below)
 

@@ -156,6 +156,9 @@ TIFF: dict[str, Callable[[], bytes]] = {
     "millions of Photoshop resources": lambda: tiff(
         grey(8, 8, {34377: (UNDEFINED, 36_000_000, (b"8BIM\x04\x04\0\0" + bytes(4)) * 3_000_000)})
     ),
+    "EXIF of millions of fractions": lambda: tiff(
+        grey(8, 8, {34665: longs(8)}), directory({33434: (RATIONAL, 5_000_000, bytes(40_000_000))}, 8)
+    ),
     "a profile of 20 MB": lambda: tiff(grey(8, 8, {34675: (UNDEFINED, 20_000_000, bytes(20_000_000))})),
     "XMP of 20 MB": lambda: tiff(grey(8, 8, {700: (BYTE, 20_000_000, b"<a>" + bytes(19_999_997))})),
     "a palette of nothing": lambda: tiff(grey(8, 8, {262: longs(3), 320: stated(SHORT, 768, 2**31)})),

@@ -15,7 +15,7 @@ from provenance import limits
 from provenance.errors import MediaError, MediaTooLarge, UndecodableMedia, UnsupportedMedia
 from provenance.media import Media, fingerprint, read_declared
 from provenance.media.formats import sniff
-from tests.security.containers import pages, pictures_below
+from tests.security.containers import RATIONAL, directory, grey, longs, pages, pictures_below, stated, tiff
 
 FORMS = {
     "JPEG": "image/jpeg",
@@ -143,6 +143,15 @@ def test_pictures_that_a_tiff_lists_below_another_count_as_its_pages_do():
     assert Media.from_bytes(pictures_below(2)).media_type == "image/tiff"
     with pytest.raises(UndecodableMedia, match="pieces"):  # of 50 KB: it kept c2pa for more than a minute
         Media.from_bytes(pictures_below(400))
+
+
+def test_the_numbers_in_the_exif_of_a_tiff_are_counted_before_they_are_read():
+    def of(numbers):
+        return tiff(grey(8, 8, {34665: longs(8)}), directory({33434: stated(RATIONAL, numbers)}, 8) + bytes(4096))
+
+    assert Media.from_bytes(of(500)).media_type == "image/tiff"
+    with pytest.raises(UndecodableMedia, match="pieces"):  # as objects, a million took three seconds
+        Media.from_bytes(of(limits.MAX_READS + 1))
 
 
 @pytest.mark.parametrize("tag", [258, 273, 279, 282, 320, 65_000])
