@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.database import Session, Store
-from registry.search.codes import BITS, PDQ, RADIUS, CodeMatrix
+from registry.search.codes import BITS, PDQ, RADIUS, CodeMatrix, Codes
 from registry.search.multi_index import MAX_TAIL, MultiIndex
 from registry.search.scan import MAX_SCANNED, NearestScan
 
@@ -51,22 +51,21 @@ class Scale:
         return asdict(self)
 
 
-class _Random:
-    """Codes that no store holds."""
+class _Random(Codes):
+    """Codes that no store holds: the first `shown` of them."""
 
-    kind = PDQ
-
-    def __init__(self, count: int, spare: int) -> None:
-        self._all = np.empty((count + spare, BITS // 8), np.uint8)
-        generator = np.random.default_rng(count)
+    def __init__(self, shown: int, spare: int) -> None:
+        super().__init__(PDQ)
+        self._all = np.empty((shown + spare, BITS // 8), np.uint8)
+        generator = np.random.default_rng(shown)
         for start in range(0, len(self._all), _BLOCK):
             block = self._all[start : start + _BLOCK]
             block[:] = generator.integers(0, 256, block.shape, np.uint8)
-        self._indices = np.arange(len(self._all))
-        self.count = count
+        self._places = np.arange(len(self._all))
+        self.shown = shown
 
     def catch_up(self, _session: Session) -> CodeMatrix:
-        return CodeMatrix(self._all[: self.count], self._indices[: self.count])
+        return CodeMatrix(self._all[: self.shown], self._places[: self.shown])
 
 
 def count(sizes: Sequence[int]) -> int:
@@ -98,7 +97,7 @@ def _in_memory(store: Store, size: int, name: str, index_of: Callable[[Any], Any
         grown = _resident() - before
         merge = None
         if index_of is MultiIndex:
-            codes.count += MAX_TAIL + 1
+            codes.shown += MAX_TAIL + 1
             merge = _timed(lambda: index.candidates(session, [bytes(32)], 100))
     return Scale(name, size, *times, round(grown, 1), round(built / 1000, 2), merge and round(merge / 1000, 2))
 
