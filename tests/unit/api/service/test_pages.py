@@ -2,12 +2,13 @@ import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from api.pages.rendering import STATIC, static_version
+from api.pages.rendering import PAGES, STATIC, static_version
 from provenance.sentences import CATALOGUES
 from registry.registry import Registry
 
@@ -23,6 +24,13 @@ def test_a_page_runs_no_script_and_has_no_style_but_its_own_files(client: TestCl
     assert own
     for address in own:
         assert client.get(address).status_code == 200, address
+
+
+@pytest.mark.parametrize("template", sorted((PAGES / "templates").glob("*.html")), ids=lambda path: path.name)
+def test_what_is_said_of_a_picture_is_escaped_but_for_drawings_that_are_made_here(template: Path) -> None:
+    values = re.findall(r"\{\{(.*?)\}\}", template.read_text(), re.DOTALL)
+    unescaped = {each.strip() for each in values if re.search(r"\|\s*safe\b", each)}
+    assert unescaped <= {"drawing | safe", "made.drawing | safe"}
 
 
 @pytest.mark.parametrize(
