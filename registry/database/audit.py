@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_args
 from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, create_engine, func, or_, sql
 from sqlmodel import Session, SQLModel, col, select
 
-from provenance.errors import StoreCorrupt
+from provenance.errors import StoreCorrupt, StoreUnavailable
 from registry.database import assets, checkpoints, entries, events, sealed
 from registry.database.entries import StoredEntry
 from registry.database.failures import translated
@@ -301,7 +301,11 @@ class DigestSet:
         self._rows.execute("CREATE TABLE digest (sha256 BLOB PRIMARY KEY) WITHOUT ROWID")
 
     def add(self, sha256: bytes) -> None:
-        self._rows.execute("INSERT OR IGNORE INTO digest VALUES (?)", (sha256,))
+        """Raises StoreUnavailable: the disk of temporary files is full."""
+        try:
+            self._rows.execute("INSERT OR IGNORE INTO digest VALUES (?)", (sha256,))
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the list of blobs cannot be kept in a temporary file: {error}") from error
 
     def __contains__(self, sha256: bytes) -> bool:
         return self._rows.execute("SELECT 1 FROM digest WHERE sha256 = ?", (sha256,)).fetchone() is not None

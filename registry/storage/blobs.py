@@ -18,7 +18,7 @@ __all__ = ["Blobs", "Objects", "blob_name"]
 T = TypeVar("T")
 
 VISITORS = 8
-"""Blobs that are read at once where all are: a bucket takes some 10 ms to answer each."""
+"""Blobs that are read at once where all are: a bucket answers each after a round trip."""
 
 
 class Blobs:

@@ -19,6 +19,7 @@ from provenance.statement.statement import sign_statement
 from provenance.transparency.merkle import leaf_hash
 from provenance.transparency.note import ED25519, VerifierKey
 from registry.database import Store
+from registry.database.audit import DigestSet
 from registry.storage.blobs import Blobs, blob_name
 from registry.storage.objects import LocalObjects
 from registry.usecases.maintenance import fsck
@@ -392,6 +393,14 @@ def test_a_blob_that_is_stored_while_others_are_read_is_there(sound: Path, tmp_p
 
     with closing(Store.open(folder)) as store:
         assert not list(fsck.check(store, Blobs.open(folder / "objects"), KEY, progress=progress))
+
+
+def test_a_full_disk_of_temporary_files_ends_the_check_with_a_clear_error() -> None:
+    listed = DigestSet()
+    listed._rows.execute("PRAGMA max_page_count = 3")
+    with pytest.raises(StoreUnavailable, match="temporary file: database or disk is full"):
+        list(map(listed.add, (number.to_bytes(32) for number in range(1_000))))
+    listed.close()
 
 
 def counting(asked: Counter[str], real: Callable[[LocalObjects, str], Any]) -> Callable[[LocalObjects, str], Any]:
